@@ -1,5 +1,5 @@
 import type { Finding } from '../../lib/audit/finding.ts';
-import { auditAttachments } from '../../lib/audit/attachments.ts';
+import { auditReferences } from '../../lib/audit/references.ts';
 import { auditRecords } from '../../lib/audit/records.ts';
 import type { Context } from '../context.ts';
 import { exitCodes } from '../exit-codes.ts';
@@ -25,7 +25,7 @@ export async function runAudit(context: Context, options: AuditOptions): Promise
   await using session = await context.open();
   const findings: Finding[] = node === undefined ? await Array.fromAsync(auditRecords(session.store, { repair })) : [];
   const audited = await auditNodes(session, output, { repair, remove: [...remove] }, options);
-  if (node === undefined) findings.push(...(await Array.fromAsync(auditAttachments(session.store, { repair }))));
+  if (node === undefined) findings.push(...(await Array.fromAsync(auditReferences(session.store, { repair }))));
   // A record that cannot be read is found in Redis and by its node.
   const known = new Set(findings.map(({ object, what }) => `${object} ${what}`));
   findings.push(...audited.findings.filter(({ object, what }) => !known.has(`${object} ${what}`)));

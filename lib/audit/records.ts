@@ -2,10 +2,16 @@ import { type KindName, kindNames } from '../models/kinds.ts';
 import { credentialsOf } from '../models/application-credential.ts';
 import { assignmentsOf } from '../models/assignment.ts';
 import { attachmentsOf } from '../models/attachment.ts';
+import { groupsOf } from '../models/group.ts';
+import { groupSnapshotsOf } from '../models/group-snapshot.ts';
+import { groupTypesOf } from '../models/group-type.ts';
 import { isId } from '../models/id.ts';
 import { projectsOf } from '../models/project.ts';
+import { qosSpecsOf } from '../models/qos-spec.ts';
 import { everyProject } from '../models/quota.ts';
 import type { Records } from '../models/records.ts';
+import { transfersOf } from '../models/transfer.ts';
+import { typesOf } from '../models/type.ts';
 import { usersOf } from '../models/user.ts';
 import { parseVolume } from '../models/volume-state.ts';
 import { type Hash, UnreadableError } from '../models/hash.ts';
@@ -15,13 +21,13 @@ import { memberPages } from '../redis/scan.ts';
 import { checkRecord, isStrayEntry } from '../redis/scripts.ts';
 import type { Store } from '../redis/store.ts';
 import { type Finding, inRedis } from './finding.ts';
+import { eachOf } from './each-of.ts';
 import { auditKeys, listedIn, persistFix } from './keys.ts';
 import { auditShelves } from './shelves.ts';
 import { auditUsage } from './usage.ts';
 
-const concurrency = 100;
 const recordName =
-  /^(?:(volume|abandoned|migration|former|superseded|job|snapshot|attachment|transfer|type|qos-spec|backend|node|user|project|assignment|application-credential|token|sign-in-failures):([^:]+)|(default-type):(.+))$/s;
+  /^(?:(volume|abandoned|migration|former|superseded|job|snapshot|attachment|transfer|group|group-snapshot|group-type|type|qos-spec|backend|node|user|project|assignment|application-credential|token|sign-in-failures):([^:]+)|(default-type|quota):(.+))$/s;
 const quotaName = /^(?:quota:(.+)|project:(.+):(?:volumes|snapshots))$/s;
 const shelvesOfNode = /^node:([^:]+):(?:shelves|quarantine)$/;
 
@@ -69,6 +75,12 @@ export async function* auditRecords(store: Store, { repair }: { repair: boolean 
 /** Kinds of which every record that this version cannot read is reported. */
 const readableKinds = new Map<KindName, (store: Store) => Pick<Records<{ id: string }>, 'readAll'>>([
   ['attachment', attachmentsOf],
+  ['transfer', transfersOf],
+  ['group', groupsOf],
+  ['group-snapshot', groupSnapshotsOf],
+  ['group-type', groupTypesOf],
+  ['type', typesOf],
+  ['qos-spec', qosSpecsOf],
   ['user', usersOf],
   ['project', projectsOf],
   ['assignment', assignmentsOf],
@@ -143,12 +155,4 @@ async function strayEntry(
   return [
     inRedis(object, `is in the index ${index} and no record accounts for it`, 'remove it from the index', repair),
   ];
-}
-
-async function eachOf<T>(items: readonly T[], work: (item: T) => Promise<Finding[]>): Promise<Finding[]> {
-  const found: Finding[] = [];
-  for (let begin = 0; begin < items.length; begin += concurrency) {
-    found.push(...(await Promise.all(items.slice(begin, begin + concurrency).map(work))).flat());
-  }
-  return found;
 }

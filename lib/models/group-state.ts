@@ -24,12 +24,15 @@ export function parseGroup(id: string, hash: Hash): GroupState {
   const { createTime = '' } = hash;
   if (!isId(id)) throw new UnreadableError('has an id that is no UUID');
   if (!/^\d{1,16}$/.test(createTime)) throw new UnreadableError('lacks its creation time');
+  const volumeTypes = hash['volumeTypes'] === undefined ? [] : hash['volumeTypes'].split(',');
+  const odd = volumeTypes.find((one) => !isId(one));
+  if (odd !== undefined) throw new UnreadableError(`takes volumes of type ${JSON.stringify(odd)}`);
   return {
     id,
     name: hash['name'] ?? '',
     description: hash['description'] ?? '',
     type: hash['type'] ?? '',
-    volumeTypes: hash['volumeTypes'] === undefined ? [] : hash['volumeTypes'].split(','),
+    volumeTypes,
     userId: hash['userId'] ?? '',
     projectId: hash['projectId'] ?? '',
     createTime: Number(createTime),

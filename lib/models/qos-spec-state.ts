@@ -25,7 +25,10 @@ export function parseQosSpec(id: string, hash: Hash): QosSpecState {
   if (!isId(id)) throw new UnreadableError('has an id that is no UUID');
   if (name === '' || !/^\d{1,16}$/.test(createTime)) throw new UnreadableError('lacks its name or creation time');
   if (!consumer) throw new UnreadableError(`has the consumer ${JSON.stringify(hash['consumer'])}`);
-  return { id, name, consumer, specs: metadataIn(hash), createTime: Number(createTime) };
+  const specs = metadataIn(hash);
+  const reason = whyNotEnforced({ consumer, specs });
+  if (reason !== undefined) throw new UnreadableError(`has limits that storage cannot enforce: ${reason}`);
+  return { id, name, consumer, specs, createTime: Number(createTime) };
 }
 
 /** Reads and writes are limited alike: each limit has two keys. */
@@ -42,16 +45,22 @@ export function limitsOfSpec({ consumer, specs }: Pick<QosSpecState, 'consumer' 
 }
 
 /** The storage can enforce it, where it is to. Throws QosNotEnforced. */
-export function checkEnforced({ consumer, specs }: Pick<QosSpecState, 'consumer' | 'specs'>): void {
-  if (consumer === 'front-end') return;
+export function checkEnforced(spec: Pick<QosSpecState, 'consumer' | 'specs'>): void {
+  const reason = whyNotEnforced(spec);
+  if (reason !== undefined) throw errors.qosNotEnforced(reason);
+}
+
+function whyNotEnforced({ consumer, specs }: Pick<QosSpecState, 'consumer' | 'specs'>): string | undefined {
+  if (consumer === 'front-end') return undefined;
   const other = Object.keys(specs).find((key) => !enforcedKeys.includes(key));
-  if (other !== undefined) throw errors.qosNotEnforced(`the key ${other}`);
+  if (other !== undefined) return `the key ${other}`;
   for (const [read, write] of Object.values(pairs)) {
     const [ofReads, ofWrites] = [specs[read], specs[write]];
     if (ofReads === undefined && ofWrites === undefined) continue;
-    if (ofReads !== ofWrites) throw errors.qosNotEnforced(`${read} and ${write} differ`);
-    if (!/^[1-9]\d{0,14}$/.test(ofReads ?? '')) throw errors.qosNotEnforced(`${read} is no whole number above 0`);
+    if (ofReads !== ofWrites) return `${read} and ${write} differ`;
+    if (!/^[1-9]\d{0,14}$/.test(ofReads ?? '')) return `${read} is no whole number above 0`;
   }
+  return undefined;
 }
 
 function limitIn(specs: Readonly<Record<string, string>>, limit: keyof typeof pairs): number | undefined {

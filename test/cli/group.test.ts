@@ -42,6 +42,26 @@ test.serial('a group is of the same project as volumes that were made without on
   t.like(await place.json('group', 'show', 'plain'), { id: group, projectId: 'default', volumes: [volume] });
 });
 
+test.serial(
+  'volumes and snapshots whose group Redis has lost are let go by an audit, and can be deleted',
+  async (t) => {
+    const { stdout: volume } = await place.run('volume', 'create', '0', '--name', 'bound');
+    const { stdout: group } = await place.run('group', 'create', '--name', 'lost');
+    await place.run('group', 'update', group, '--add', volume);
+    const { stdout: groupSnapshot } = await place.run('group-snapshot', 'create', group);
+    const { redis, keys } = await place.store();
+    await redis.del(keys.group(group), keys.groupSnapshot(groupSnapshot));
+    const { exitCode, stdout } = await place.run('audit');
+    t.is(exitCode, 1);
+    t.regex(stdout, new RegExp(`volume ${volume} is in group ${group}, which has no record`));
+    t.regex(stdout, new RegExp(`is one of group snapshot ${groupSnapshot}, which has no record`));
+    t.like(await place.run('audit', '--repair'), { exitCode: 0 });
+    t.like(await place.run('audit'), { exitCode: 0, stderr: 'no differences' });
+    t.like(await place.json('volume', 'show', volume), { group: null });
+    t.like(await place.run('volume', 'delete', volume, '--cascade'), { exitCode: 0 });
+  },
+);
+
 test.serial('a name that several groups have is refused with their ids', async (t) => {
   const create = async () => (await place.run('group', 'create', '--name', 'twice')).stdout;
   const ids = [await create(), await create()];

@@ -22,7 +22,14 @@ const withoutCopy: readonly { key: RegExp; damage: RegExp }[] = [
   { key: /^volume:/, damage: /without requesters$/ },
   { key: /^attachment:/, damage: /(instanceId|mountpoint|projectId) = garbage$/ },
   { key: /^attachment:/, damage: /without (instanceId|mountpoint|attachTime|projectId)$/ },
+  { key: /^group(-snapshot)?:[^:]+$/, damage: /userId( = garbage)?$/ },
+  { key: /^group:[^:]+$/, damage: /without volumeTypes$/ },
+  { key: /^group-snapshot:[^:]+$/, damage: /type( = garbage)?$/ }, // its group, and that type, may be gone
+  { key: /^(group-type|type):[^:]+$/, damage: /(description|meta:\w+)( = garbage)?$/ },
+  { key: /^qos-spec:[^:]+$/, damage: /meta:\w+( = garbage)?$/ },
+  { key: /^quota:/, damage: /without maxVolumes$/ },
   // Nobody gets in by it, nor gets a role.
+  { key: /^transfer:[^:]+$/, damage: /(salt|hash) = garbage$/ },
   { key: /^user:[^:]+$/, damage: /(description|email|password|defaultProject)( = garbage)?$/ },
   { key: /^user:[^:]+$/, damage: /generation = garbage$/ },
   { key: /^(project|application-credential):[^:]+$/, damage: /description( = garbage)?$/ },

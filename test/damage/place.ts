@@ -1,4 +1,5 @@
 import { auditRecords } from '../../lib/audit/records.ts';
+import { auditReferences } from '../../lib/audit/references.ts';
 import { declareLost } from '../../lib/client/declare-lost.ts';
 import type { NodeCommands } from '../../lib/client/node-commands.ts';
 import { RequestClient } from '../../lib/client/request-client.ts';
@@ -18,6 +19,7 @@ import { FakeTarget } from '../support/fake-target.ts';
 import { FaultyDriver } from '../support/faulty-driver.ts';
 import { until } from '../support/until.ts';
 import { identityReads, makeIdentity } from './identity.ts';
+import { makeKinds } from './kinds-of-volumes.ts';
 
 const newVolume = { size: 1, userId: 'user', projectId: 'project' };
 const deadline = { deadlineMs: 120_000 };
@@ -81,6 +83,7 @@ export class DamagePlace {
     await declareLost(store, 'n2', { topic: flags.volume_topic });
     await commands.delete(left.id, deadline);
     const token = await makeIdentity(store);
+    await makeKinds(store, commands);
     const release = driver.holdOnce('deleteVolume');
     await commands.delete(leaving.id);
     await until(async () => (await store.redis.xlen(store.keys.topic('volume.n1'))) === 0, 'the command is read');
@@ -133,8 +136,9 @@ export class DamagePlace {
       .audit('n1', { repair, remove: [] }, auditDeadline)
       .catch((error: unknown) => ({ findings: [], notExamined: [asError(error).code], notCompared: [] }));
     const { findings, notExamined, notCompared } = ofNode;
+    const ofReferences = await Array.fromAsync(auditReferences(this.store, { repair }));
     return {
-      found: [...inRedis, ...findings].map(({ object, what }) => `${object} ${what}`),
+      found: [...inRedis, ...findings, ...ofReferences].map(({ object, what }) => `${object} ${what}`),
       notExamined: [...notExamined, ...notCompared.map(({ object }) => object)],
     };
   }

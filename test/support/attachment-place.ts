@@ -1,4 +1,4 @@
-import { auditAttachments } from '../../lib/audit/attachments.ts';
+import { auditReferences } from '../../lib/audit/references.ts';
 import { AttachmentCommands } from '../../lib/client/attachment-commands.ts';
 import type { VolumeCommands } from '../../lib/client/volume-commands.ts';
 import { FakeDriver } from '../../lib/drivers/fake/driver.ts';
@@ -55,8 +55,8 @@ export async function attachmentPlace(): Promise<AttachmentPlace> {
     audit: async (repair = true) => {
       const nodes = await cluster.nodeCommands();
       const { findings } = await nodes.audit('n1', { repair, remove: [] }, deadline);
-      const ofAttachments = await Array.fromAsync(auditAttachments(store, { repair }));
-      return [...findings, ...ofAttachments].map(({ what }) => what);
+      const ofReferences = await Array.fromAsync(auditReferences(store, { repair }));
+      return [...findings, ...ofReferences].map(({ what }) => what);
     },
     shared: async () => {
       const { id } = await commands.create({ ...newVolume, isMultiattach: true }, deadline);

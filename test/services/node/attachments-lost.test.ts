@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import test from 'ava';
 import { meantAttachment } from '../../../cli/volume/meant-attachment.ts';
-import { auditAttachments } from '../../../lib/audit/attachments.ts';
+import { auditReferences } from '../../../lib/audit/references.ts';
 import { AttachmentCommands } from '../../../lib/client/attachment-commands.ts';
 import { attachPlan } from '../../../lib/client/attachment-plans.ts';
 import { declareLost } from '../../../lib/client/declare-lost.ts';
@@ -148,7 +148,7 @@ test.serial('an attachment of a volume that is gone is removed by an audit', asy
   const { id } = await commands.create(newVolume, deadline);
   const reserved = await attachments.reserve(id, { instanceId: 'c' });
   await store.redis.hset(store.keys.attachment(reserved.id), 'volume', volume);
-  const found = await Array.fromAsync(auditAttachments(store, { repair: true }));
+  const found = await Array.fromAsync(auditReferences(store, { repair: true }));
   t.like(found, [{ object: `attachment ${reserved.id}`, fixed: true }]);
   t.is(await attachmentsOf(store).find(reserved.id), undefined);
 });

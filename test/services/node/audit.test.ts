@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import test from 'ava';
 import { foundAsSnapshot, snapshotOf, spec } from '../../lib/drivers/subject.ts';
 import type { Finding } from '../../../lib/audit/finding.ts';
-import { auditAttachments } from '../../../lib/audit/attachments.ts';
+import { auditReferences } from '../../../lib/audit/references.ts';
 import { auditRecords } from '../../../lib/audit/records.ts';
 import type { VolumeSpec } from '../../../lib/drivers/driver.ts';
 import { FakeDriver } from '../../../lib/drivers/fake/driver.ts';
@@ -78,8 +78,8 @@ interface Request {
 async function audit({ repair = false, remove = [], recordsOnly = false }: Request = {}): Promise<Finding[]> {
   const inRedis = await Array.fromAsync(auditRecords(store, { repair }));
   const { findings } = await nodeCommands.audit('n1', { repair, remove, recordsOnly }, deadline);
-  const ofAttachments = await Array.fromAsync(auditAttachments(store, { repair }));
-  return [...inRedis, ...findings, ...ofAttachments];
+  const ofReferences = await Array.fromAsync(auditReferences(store, { repair }));
+  return [...inRedis, ...findings, ...ofReferences];
 }
 
 function agreement(): Promise<string[]> {
