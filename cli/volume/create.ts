@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { asError } from '../../lib/errors.ts';
+import { asError, errors } from '../../lib/errors.ts';
 import { backendId } from '../../lib/models/backend.ts';
 import { findType } from '../../lib/models/find-type.ts';
 import { findSnapshot } from '../../lib/models/find-snapshot.ts';
@@ -49,7 +49,14 @@ export async function createVolume(context: Context, size: unknown, options: Cre
   const node = near === undefined ? options.node : backendId(near.node, near.backend);
   const apart = await Promise.all((options.apartFrom ?? []).map((reference) => findVolume(store, reference)));
   const from = backup === undefined ? undefined : await backupFor(session.flags, backup, { size });
-  const encryptionKey = options.encryptionKey ?? from?.encryptionKey;
+  const encryptionKey = from?.encryptionKey ?? options.encryptionKey;
+  if (options.encryptionKey !== undefined && options.encryptionKey !== encryptionKey) {
+    throw errors.invalidArgument(
+      'encryption key',
+      options.encryptionKey,
+      `that of backup ${from?.id}: ${encryptionKey}`,
+    );
+  }
   const request = {
     id,
     size,

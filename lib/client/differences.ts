@@ -10,6 +10,10 @@ export function differences(
   at: Pick<VolumeState, 'node' | 'backend'> = volume,
 ): string | undefined {
   const place = node === undefined ? undefined : parsePlace(node);
+  const { isMultiattach, fromImage, fromSnapshot, fromVolume, fromBackup, encryptionKey: key } = volume;
+  // Its type or its source can have given it what nobody asked for.
+  const mayHaveMore = [volume.type, fromImage, fromSnapshot, fromVolume, fromBackup].some((given) => given !== '');
+  const wanted = (has: boolean, asked = false) => asked || (mayHaveMore && has);
   const compared: readonly (readonly [string, unknown, unknown])[] = [
     ['size', volume.size, request.size],
     ['name', volume.name, request.name ?? ''],
@@ -20,11 +24,24 @@ export function differences(
     ['image', volume.fromImage, request.fromImage ?? ''],
     ['backup', volume.fromBackup, request.fromBackup ?? ''],
     ['source volume', volume.fromVolume, request.fromVolume ?? ''],
+    ['group', volume.group, request.group ?? volume.group],
+    ['multiattach', isMultiattach, wanted(isMultiattach, request.isMultiattach)],
+    ['encryption', key !== '', wanted(key !== '', request.isEncrypted)],
+    ['encryption key', key, request.encryptionKey ?? key],
+    ['read-only flag', volume.isReadOnly, request.isReadOnly ?? false],
+    ['bootable flag', volume.isBootable, request.isBootable ?? volume.isBootable],
+    ['description', volume.description, request.description ?? ''],
+    ['metadata', inOneOrder(volume.metadata), inOneOrder(request.metadata ?? {})],
     ['node', at.node, place?.node ?? at.node],
     ['backend', at.backend, place?.backend ?? at.backend],
   ];
   const isDeleted = volume.task?.kind === 'delete' || volume.status === 'error_deleting';
   return firstDifference(compared) ?? (isDeleted ? beingDeleted : undefined);
+}
+
+function inOneOrder(metadata: Readonly<Record<string, string>>): string {
+  const entries = Object.entries(metadata).toSorted(([one], [other]) => (one < other ? -1 : 1));
+  return entries.map(([name, value]) => `${name}=${value}`).join(', ');
 }
 
 export const beingDeleted = 'it is being deleted';

@@ -103,6 +103,9 @@ function keyOf(volume: NewVolume, origin: Origin | undefined, isMultiattach: boo
   if (isEncrypted && origin?.encryptionKey === '') throw errors.encryptedVolume(id, 'its first data are not');
   if (key === '') return '';
   if (!isId(key)) throw errors.invalidArgument('encryption key', key, 'a UUID in lower case');
+  if (encryptionKey !== undefined && fromBackup === undefined) {
+    throw errors.invalidArgument('encryption key', encryptionKey, 'given with the backup whose data it opens');
+  }
   if (fromImage !== undefined) throw errors.encryptedVolume(id, 'the data of an image are not');
   if (fromBackup !== undefined && key === id) {
     throw errors.encryptedVolume(id, 'the data of a backup are not encrypted with a new key');

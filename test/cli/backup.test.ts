@@ -115,6 +115,10 @@ test.serial('a volume of the backup of an encrypted one has its key', async (t) 
   t.like(await place.json('backup', 'show', backup), { encryptionKey: id });
   const { stdout: copy } = await place.run('volume', 'create', '0', '--backup', backup);
   t.like(await place.json('volume', 'show', copy), { encryptionKey: id });
+  const other = await place.run('volume', 'create', '0', '--backup', backup, '--encryption-key', copy);
+  t.is(other.exitCode, 2);
+  t.regex(other.stderr, new RegExp(`that of backup ${backup}: ${id}`));
+  t.is((await place.run('volume', 'create', '0', '--encryption-key', id)).exitCode, 2);
   const { stdout: plain } = await place.run('volume', 'create', '0');
   const refused = await place.run('backup', 'restore', backup, plain);
   t.is(refused.exitCode, 5);

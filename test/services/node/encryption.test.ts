@@ -66,6 +66,7 @@ test.serial('what cannot be encrypted is refused', async (t) => {
   await t.throwsAsync(commands.create({ ...newVolume, isEncrypted: true, isMultiattach: true }, deadline), refused);
   await t.throwsAsync(commands.create({ ...newVolume, isEncrypted: true, fromImage: plain.id }, deadline), refused);
   await t.throwsAsync(commands.create({ ...newVolume, encryptionKey: 'x' }, deadline), { code: 'InvalidArgument' });
+  await t.throwsAsync(commands.create({ ...newVolume, encryptionKey: id }, deadline), { code: 'InvalidArgument' });
   await t.throwsAsync(commands.update(id, { isMultiattach: true }), refused);
   const client = new RequestClient(store);
   await t.throwsAsync(new ImageCommands(store, client, 'volume').upload(id, plain.id, deadline), refused);

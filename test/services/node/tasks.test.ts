@@ -5,7 +5,7 @@ import { declareLost } from '../../../lib/client/declare-lost.ts';
 import { startTask } from '../../../lib/client/start-task.ts';
 import { editOf } from '../../../lib/models/volume-edit.ts';
 import { contradiction } from '../../../lib/models/volume-state.ts';
-import { volumesOf } from '../../../lib/models/volume.ts';
+import { type NewVolume, volumesOf } from '../../../lib/models/volume.ts';
 import { redisTime } from '../../../lib/redis/redis-time.ts';
 import { commit } from '../../../lib/redis/scripts.ts';
 import type { Store } from '../../../lib/redis/store.ts';
@@ -148,10 +148,18 @@ test.serial('an id that exists is VolumeExists, with the difference named', asyn
   await cluster.node('n2');
   const commands = await cluster.commands();
   const id = randomUUID();
-  const request = { ...newVolume, id, name: 'data', node: 'n1' };
+  const metadata = { of: 'web', in: 'rack 1' };
+  const request = { ...newVolume, id, name: 'data', node: 'n1', metadata };
   await commands.create(request, deadline);
-  await commands.create(request, deadline);
-  const cases: [Partial<typeof request>, RegExp][] = [
+  await commands.create({ ...request, metadata: { in: 'rack 1', of: 'web' } }, deadline);
+  const cases: [Partial<NewVolume> & { node?: string }, RegExp][] = [
+    [{ isEncrypted: true }, /its encryption is false, not true/],
+    [{ isMultiattach: true }, /its multiattach is false, not true/],
+    [{ isReadOnly: true }, /its read-only flag is false, not true/],
+    [{ isBootable: true }, /its bootable flag is false, not true/],
+    [{ description: 'logs' }, /its description is "", not "logs"/],
+    [{ metadata: { of: 'mail' } }, /its metadata is "in=rack 1, of=web", not "of=mail"/],
+    [{ group: randomUUID() }, /its group is "", not /],
     [{ size: 2 }, /its size is 1, not 2/],
     [{ name: 'other' }, /its name is "data", not "other"/],
     [{ userId: 'other' }, /its user is "user", not "other"/],
