@@ -44,8 +44,9 @@ export async function findByReference<State extends { id: string }>(
   if (reference.trim() === '') throw errors.invalidArgument(what, reference, 'an id or a name');
   if (isUuid(reference)) return records.lookup(reference.toLowerCase());
   const ids = await withName(store, kind.names, reference);
-  if (ids.length > 0) return only(kind, reference, ids);
   const contained = await idContained(store, kind, reference);
+  // The name of one can have the id of another in it, as a logical volume has.
+  if (ids.length > 0) return only(kind, reference, contained === undefined ? ids : [...new Set([...ids, contained])]);
   if (contained !== undefined) {
     throw errors.invalidArgument(what, reference, `an id or a name; the id is ${contained}`);
   }

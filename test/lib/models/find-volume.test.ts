@@ -35,6 +35,20 @@ test('an exact name comes before the beginning of an id', async (t) => {
   t.is(await found('db1f0000', false), ids.second);
 });
 
+test('a name with the id of another volume in it means neither', async (t) => {
+  const other = 'ac000000-0000-4000-8000-000000000000';
+  await insertVolume(store, { id: other, name: 'other' });
+  const names = [`vol-${other}`, `volume-${other}`, `{${other}}`, other.replaceAll('-', '')];
+  for (const [number, name] of names.entries()) {
+    const id = `ac000000-0000-4000-8000-00000000001${number}`;
+    await insertVolume(store, { id, name });
+    await t.throwsAsync(found(name, false), { code: 'VolumeAmbiguous', message: new RegExp(`${id}, ${other}`) }, name);
+  }
+  const claimed = 'ac000000-0000-4000-8000-000000000020';
+  await insertVolume(store, { id: claimed, name: 'pvc-ad000000-0000-4000-8000-000000000000' });
+  t.is(await found('pvc-ad000000-0000-4000-8000-000000000000', false), claimed);
+});
+
 test('the beginning of an id has at least eight digits', async (t) => {
   t.is(await found('ee000000'), ids.third);
   t.is(await found('EE000000-0000-4'), ids.third);
