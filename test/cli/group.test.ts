@@ -43,7 +43,7 @@ test.serial('a group is of the same project as volumes that were made without on
 });
 
 test.serial(
-  'volumes and snapshots whose group Redis has lost are let go by an audit, and can be deleted',
+  'an audit takes volumes and snapshots out of groups that Redis has lost, and they can be deleted',
   async (t) => {
     const { stdout: volume } = await place.run('volume', 'create', '0', '--name', 'bound');
     const { stdout: group } = await place.run('group', 'create', '--name', 'lost');
