@@ -68,7 +68,11 @@ function stages(): Stage[] {
     ...Object.entries(driverTests).map(([name, file]) =>
       command(`drivers-${name}`, 'env', [
         'DRIVER_CASES=all',
-        ...['ava', '--serial', '--config', 'test/daemons.config.js', file],
+        'ava',
+        '--serial',
+        '--config',
+        'test/daemons.config.js',
+        file,
       ]),
     ),
     ava('sample', 'test/sample.config.js'),
