@@ -108,6 +108,18 @@ for (const command of commands) {
   });
 }
 
+test('with standard output and error closed the launchers end with exit code 1', async (t) => {
+  const directory = await installation(t, 'ts');
+  const codeOf = async (call: string) => {
+    const { exitCode } = await execa('sh', ['-c', `bin/${call} >&- 2>&-`], { cwd: directory, reject: false });
+    return exitCode;
+  };
+  for (const command of commands) t.is(await codeOf(command), 1, `${command} without npm packages`);
+  await addNode(directory, 'node_modules/node/bin/node');
+  t.is(await codeOf('blockstore volume list'), 1);
+  t.is(await codeOf('blockstored --version'), 1);
+});
+
 test('without npm packages the launchers print how to install them', async (t) => {
   const directory = await installation(t, 'ts');
   for (const command of commands) {
