@@ -38,13 +38,17 @@ export function bytesOf(text: string): number {
   const [, digits = '', unit = ''] = /^(\d{1,12})(|KiB|MiB|GiB)$/.exec(text) ?? [];
   const bytes = digits === '' ? Number.NaN : Number(digits) * 1024 ** ['', 'KiB', 'MiB', 'GiB'].indexOf(unit);
   if (Number.isSafeInteger(bytes)) return bytes;
-  throw errors.invalidArgument('bandwidth', text, 'a number of bytes, KiB, MiB or GiB, such as 50MiB');
+  throw errors.invalidArgument(
+    'bandwidth',
+    text,
+    'a number of bytes, KiB, MiB or GiB, of at most 12 digits, such as 50MiB',
+  );
 }
 
 /** Throws InvalidArgument. */
 export function operationsPerSecond(text: string): number {
   if (/^\d{1,9}$/.test(text)) return Number(text);
-  throw errors.invalidArgument('iops', text, 'a whole number, 0 for no limit');
+  throw errors.invalidArgument('iops', text, 'a whole number up to 999999999, 0 for no limit');
 }
 
 /** Returns the UUID in lower case. Throws InvalidArgument. */

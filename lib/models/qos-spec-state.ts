@@ -58,7 +58,7 @@ function whyNotEnforced({ consumer, specs }: Pick<QosSpecState, 'consumer' | 'sp
     const [ofReads, ofWrites] = [specs[read], specs[write]];
     if (ofReads === undefined && ofWrites === undefined) continue;
     if (ofReads !== ofWrites) return `${read} and ${write} differ`;
-    if (!/^[1-9]\d{0,14}$/.test(ofReads ?? '')) return `${read} is no whole number above 0`;
+    if (!/^[1-9]\d{0,14}$/.test(ofReads ?? '')) return `${read} is no whole number above 0 of at most 15 digits`;
   }
   return undefined;
 }

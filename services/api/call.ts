@@ -103,9 +103,27 @@ export function call<const Path extends string, Query extends z.ZodType, Body ex
 export function checked<T extends z.ZodType>(schema: T, value: unknown, whole: string): z.output<T> {
   const { data, error } = schema.safeParse(value, { reportInput: false });
   if (!error) return data;
-  throw errors.invalidRequest(error.issues.slice(0, 10).map((issue) => `${placeOf(issue, whole)}: ${issue.message}`));
+  const problems = error.issues.flatMap((issue) => problemsOf(issue)).slice(0, 10);
+  throw errors.invalidRequest(problems.map(({ place, message }) => `${place.join('.') || whole}: ${message}`));
 }
 
-function placeOf({ path }: z.core.$ZodIssue, whole: string): string {
-  return path.length === 0 ? whole : path.map(String).join('.');
+interface Problem {
+  place: readonly string[];
+  message: string;
+  /** The value is not of the type, or not the one value, that is expected. */
+  isOfOtherType: boolean;
+}
+
+/** What zod says of alternatives none of which fits, where they have no message of their own. */
+const unnamed = 'Invalid input';
+
+/** Of alternatives: what is wrong with the one for a value of this type, or with the last. */
+function problemsOf(issue: z.core.$ZodIssue, above: readonly string[] = []): Problem[] {
+  const { code, message, path } = issue;
+  const place = [...above, ...path.map(String)];
+  const isOfOtherType = path.length === 0 && (code === 'invalid_type' || code === 'invalid_value');
+  const itself = [{ place, message, isOfOtherType }];
+  if (issue.code !== 'invalid_union' || message !== unnamed) return itself;
+  const alternatives = issue.errors.map((own) => own.flatMap((one) => problemsOf(one, place)));
+  return alternatives.findLast((own) => !own.some((one) => one.isOfOtherType)) ?? alternatives.at(-1) ?? itself;
 }

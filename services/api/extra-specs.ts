@@ -165,7 +165,7 @@ function limitOf(key: string): 'iops' | 'bytesPerSecond' | undefined {
 
 function numberOf(key: string, value: string): number {
   if (/^\d{1,15}$/.test(value)) return Number(value);
-  throw errors.invalidRequest([`extra_specs: ${key} must be a whole number`]);
+  throw errors.invalidRequest([`extra_specs: ${key} must be a whole number of at most 15 digits`]);
 }
 
 function requirementsText(

@@ -9,7 +9,8 @@ const pageSize = 500;
 
 export const wholeNumber = z
   .string()
-  .regex(/^\d{1,9}$/, 'must be a whole number')
+  .regex(/^\d+$/, { error: 'must be a whole number', abort: true })
+  .max(9, 'must be at most 999999999')
   .transform(Number);
 /** As the clients write it; an empty value is the same as none. */
 export const trueOrFalse = z

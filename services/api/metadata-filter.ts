@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { errors } from '../../lib/errors.ts';
+import { BlockstoreError, errors } from '../../lib/errors.ts';
 import { parseJson } from './json.ts';
 
 const schema = z.record(z.string(), z.string());
@@ -16,7 +16,8 @@ export function metadataFilter(text: string): Record<string, string> {
 function parsed(text: string): unknown {
   try {
     return parseJson(text);
-  } catch {
+  } catch (error) {
+    if (error instanceof BlockstoreError) throw error;
     return undefined;
   }
 }

@@ -26,16 +26,17 @@ export const metadata = z.record(
   z.string().min(1, 'keys must not be empty').max(255, 'keys must have at most 255 characters'),
   z.string('values must be text').max(255, 'values must have at most 255 characters'),
 );
+const sizeRule = 'must be a whole number of GiB from 1 to 1000';
 /** Also as text, as some clients send it. */
 export const size = z.union(
   [
-    z.int().min(1, 'must be at least 1 GiB'),
+    z.int(sizeRule).min(1, 'must be at least 1 GiB'),
     z
       .string()
       .regex(/^0*[1-9]\d{0,8}$/)
       .transform(Number),
   ],
-  'must be a whole number of GiB, at least 1',
+  sizeRule,
 );
 const yes = ['true', 'True', 'TRUE', '1', 'on', 'On', 'ON', 'yes', 'Yes', 'YES', 'y', 't'] as const;
 const no = ['false', 'False', 'FALSE', '0', 'off', 'Off', 'OFF', 'no', 'No', 'NO', 'n', 'f'] as const;

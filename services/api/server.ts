@@ -5,7 +5,7 @@ import { openBackupStore } from '../../lib/backups/open-store.ts';
 import { clusterCommands } from '../../lib/client/cluster-commands.ts';
 import { RecentCandidates } from '../../lib/client/placement.ts';
 import { RequestClient } from '../../lib/client/request-client.ts';
-import { type BlockstoreError, asError, errors } from '../../lib/errors.ts';
+import { BlockstoreError, asError, errors } from '../../lib/errors.ts';
 import { authStrategy } from '../../lib/flags/api-flags.ts';
 import type { Flags } from '../../lib/flags/definitions.ts';
 import type { Log } from '../../lib/log.ts';
@@ -148,8 +148,8 @@ export class ApiServer {
     server.addContentTypeParser('application/json', { parseAs: 'string' }, (_request, body, done) => {
       try {
         done(null, body === '' ? undefined : parseJson(String(body)));
-      } catch {
-        done(errors.invalidRequest(['the body is not valid JSON']));
+      } catch (error) {
+        done(error instanceof BlockstoreError ? error : errors.invalidRequest(['the body is not valid JSON']));
       }
     });
     server.setErrorHandler((thrown, request, reply) => this.fail(thrown, request, reply));

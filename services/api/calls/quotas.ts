@@ -14,7 +14,12 @@ const GiB = 2 ** 30;
 /** The class of every project; others are never used. */
 const defaultClass = 'default';
 
-const limit = z.coerce.number().int('must be a whole number').min(-1, 'must be -1, for no limit, or greater');
+const limit = z.coerce
+  .number('must be a whole number')
+  .int({
+    error: ({ code }) => (code === 'too_big' ? `must be at most ${Number.MAX_SAFE_INTEGER}` : 'must be a whole number'),
+  })
+  .min(-1, 'must be -1, for no limit, or greater');
 const quotaInput = z
   .object({ id: z.string().optional(), tenant_id: z.string().optional(), class_name: z.string().optional() })
   .catchall(limit);

@@ -36,7 +36,8 @@ export const serviceCalls = [
       service: optional(text),
       limit: z
         .string()
-        .regex(/^[1-9]\d{0,8}$/, 'must be a whole number above 0')
+        .regex(/^[1-9]\d*$/, { error: 'must be a whole number above 0', abort: true })
+        .max(9, 'must be at most 999999999')
         .transform(Number)
         .optional(),
       marker: optional(text),

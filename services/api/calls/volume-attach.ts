@@ -15,8 +15,9 @@ import { acceptedAction, volumeAction } from '../volume-action.ts';
 /** Attachments in the steps of clients that name the volume: reserve, connect, attach; begin to detach, disconnect, detach. */
 const ofConnector = z.strictObject({ connector });
 const ofAttachment = z
-  .union([noBody, z.strictObject({ attachment_id: optional(id), connector: z.unknown().optional() })])
-  .transform((body) => (body && 'attachment_id' in body ? body.attachment_id : undefined));
+  .strictObject({ attachment_id: optional(id), connector: z.unknown().optional() })
+  .nullish()
+  .transform((body) => body?.attachment_id);
 const text = optional(z.string().max(255));
 
 export const volumeAttachCalls = [

@@ -20,7 +20,7 @@ const oneVolume = z.strictObject({ volume: volumeDocument });
 /** Clients send the size of a source with it, which is 0 for a volume of 100 MiB. */
 const sizeOfSource = z.literal(0).describe('With snapshot_id, source_volid or backup_id: the size that has');
 const volumeFields = z.strictObject({
-  size: z.union([sizeOfSource, size], 'must be a whole number of GiB, at least 1').nullish(),
+  size: z.union([sizeOfSource, size], 'must be a whole number of GiB from 1 to 1000').nullish(),
   name,
   display_name: name,
   description,

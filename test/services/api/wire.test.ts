@@ -54,11 +54,61 @@ test('a metadata key that every object has is set, shown, replaced and removed l
 
 test('a body with a key __proto__ is refused', async (t) => {
   const volume = await create();
-  for (const body of ['{"metadata": {"__proto__": "x"}}', '{"__proto__": {"metadata": {"a": "1"}}, "metadata": {}}']) {
+  const bodies = [
+    '{"metadata": {"__proto__": "x"}}',
+    '{"__proto__": {"metadata": {"a": "1"}}, "metadata": {}}',
+    String.raw`{"metadata": {"__\u0070roto__": "x", "a": "\u00e4"}}`,
+  ];
+  for (const body of bodies) {
     const answer = await client.post(`${volume}/metadata`, body);
-    t.is(answer.status, 400);
+    t.is(answer.status, 400, body);
+    t.regex(JSON.stringify(answer.body), /no key may be __proto__/, body);
   }
-  t.is((await client.get(`/v3/p1/volumes?metadata=${encodeURIComponent('{"__proto__": "x"}')}`)).status, 400);
+  const filtered = await client.get(`/v3/p1/volumes?metadata=${encodeURIComponent('{"__proto__": "x"}')}`);
+  t.is(filtered.status, 400);
+  t.regex(JSON.stringify(filtered.body), /no key may be __proto__/);
+  const [value, escaped] = ['__proto__', String.raw`"\u00e4"`];
+  const set = await client.post(`${volume}/metadata`, `{"metadata": {"a": "${value}", "b": ${escaped}}}`);
+  t.deepEqual(set.body, { metadata: { a: value, b: 'ä' } }, 'a value is no key');
+});
+
+test('a number that is too large is answered with the largest that it can be', async (t) => {
+  const huge = '99999999999999999999';
+  const asked: [string, RegExp][] = [
+    [`/v3/p1/volumes?limit=${huge}`, /limit: must be at most 999999999; GET/],
+    [`/v3/p1/volumes?offset=${huge}`, /offset: must be at most 999999999; GET/],
+    [`/v3/p1/volumes?limit=1.5`, /limit: must be a whole number; GET/],
+    [`/v3/p1/os-services?limit=${huge}`, /limit: must be at most 999999999; GET/],
+  ];
+  for (const [path, message] of asked) {
+    const answer = await client.get(path);
+    t.is(answer.status, 400, path);
+    t.regex(JSON.stringify(answer.body), message, path);
+  }
+  for (const size of [huge, `"${huge}"`]) {
+    const created = await client.post('/v3/p1/volumes', `{"volume": {"size": ${size}}}`);
+    t.regex(JSON.stringify(created.body), /volume.size: must be a whole number of GiB from 1 to 1000; GET/, size);
+  }
+  const quota = await client.put('/v3/p1/os-quota-sets/p2', `{"quota_set": {"volumes": ${huge}}}`);
+  t.regex(JSON.stringify(quota.body), /quota_set.volumes: must be at most 9007199254740991; /);
+});
+
+test('of what can have several forms the answer says what is wrong with the form that was meant', async (t) => {
+  const volume = await create();
+  const hinted = { volume: { size: 1 }, 'OS-SCH-HNT:scheduler_hints': { same_host: 'x' } };
+  const asked: [string, object, RegExp][] = [
+    [`${volume}/action`, { 'os-detach': { attachment_id: 'nosuch' } }, /"attachment_id: must be a UUID; GET/],
+    [`${volume}/action`, { 'os-force_detach': { attachment_id: 3 } }, /"attachment_id: must be a UUID; GET/],
+    [`${volume}/action`, { 'os-detach': { other: 'x' } }, /"os-detach: Unrecognized key/],
+    ['/v3/p1/volumes', { volume: { size: 1, imageRef: 'x' } }, /"volume.imageRef: must be a UUID; GET/],
+    ['/v3/p1/volumes', { volume: { size: 1, backup_id: 'x'.repeat(256) } }, /"volume.backup_id: Too big/],
+    ['/v3/p1/volumes', hinted, /same_host: must be a UUID; GET/],
+  ];
+  for (const [path, body, message] of asked) {
+    const answer = await client.post(path, body);
+    t.is(answer.status, 400, JSON.stringify(body));
+    t.regex(JSON.stringify(answer.body), message);
+  }
 });
 
 test('a name in a path has up to 255 characters, as they are sent', async (t) => {
