@@ -1,5 +1,5 @@
 import { createHash, randomUUID } from 'node:crypto';
-import { link, open, readFile, readdir, writeFile } from 'node:fs/promises';
+import { chmod, link, open, readFile, readdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
@@ -23,6 +23,8 @@ import type { ImagePage, ImageStore, NewImage } from './store.ts';
 /** Endings of the names. */
 const made = '.json';
 const whole = '.active.json';
+/** As of volumes and backups: nobody else may read them. */
+const modes = { directory: 0o700, file: 0o600 };
 const activeSchema = z.object({ data: z.string().regex(/^[0-9a-f-]+$/) });
 
 /**
@@ -75,10 +77,10 @@ export class ImageDirectory implements ImageStore {
   }
 
   async create({ id = randomUUID(), name, diskFormat, minDisk = 0 }: NewImage): Promise<Image> {
-    await makeDirectory(this.directory);
+    await makeDirectory(this.directory, modes.directory);
     const fields = { id, name, status: 'queued', disk_format: diskFormat, container_format: 'bare', min_disk: minDisk };
     try {
-      await writeFile(this.file(id, made), JSON.stringify(fields), { flag: 'wx', flush: true });
+      await writeFile(this.file(id, made), JSON.stringify(fields), { flag: 'wx', flush: true, mode: modes.file });
     } catch (error) {
       if (errorCode(error) === 'EEXIST') throw errors.imageExists(id);
       await removeFile(this.file(id, made)); // without free space there is a part of it
@@ -117,7 +119,7 @@ export class ImageDirectory implements ImageStore {
         os_hash_value: written.digest,
         data: upload,
       };
-      await writeFile(description, JSON.stringify(fields), { flush: true });
+      await writeFile(description, JSON.stringify(fields), { flush: true, mode: modes.file });
       await link(description, this.file(id, whole));
       if (await this.removeWithoutData(id)) throw errors.imageNotFound(id, this.directory); // removed meanwhile
     } catch (error) {
@@ -194,7 +196,7 @@ interface Written {
 
 async function writeData(path: string, data: Readable, signal: AbortSignal | undefined): Promise<Written> {
   const hash = createHash('sha256');
-  const file = (await open(path, 'wx')).createWriteStream({ flush: true, highWaterMark: chunkBytes });
+  const file = (await open(path, 'wx', modes.file)).createWriteStream({ flush: true, highWaterMark: chunkBytes });
   await pipeline(
     data,
     async function* hashed(chunks: AsyncIterable<Buffer>) {
@@ -209,10 +211,11 @@ async function writeData(path: string, data: Readable, signal: AbortSignal | und
   return { sizeBytes: file.bytesWritten, digest: hash.digest('hex') };
 }
 
-/** A file of another file system, or one that may not be linked, is copied. */
+/** A file of another file system, or one that may not be changed or linked, is copied. */
 async function takeFile(path: string, from: string, signal: AbortSignal | undefined): Promise<Written> {
   const reader = (await open(from, 'r')).createReadStream({ highWaterMark: chunkBytes });
   try {
+    await chmod(from, modes.file);
     await link(from, path);
   } catch (error) {
     if (errorCode(error) !== 'EEXIST') return writeData(path, reader, signal);

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, mkdtemp, readdir, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
@@ -26,6 +26,31 @@ test('a directory that does not exist has no images', async (t) => {
   const store = new ImageDirectory(join(await place(), 'absent'));
   t.deepEqual(await store.list({ limit: 10 }), { images: [] });
   t.deepEqual(await store.named('one'), []);
+});
+
+test('other users read neither the data nor the descriptions of images, and a directory that is there keeps its mode', async (t) => {
+  const directory = await place();
+  const before = process.umask(0o022);
+  t.teardown(() => process.umask(before));
+  const modeOf = async (path: string) => ((await stat(path)).mode & 0o777).toString(8);
+  const given = join(directory, 'given');
+  await mkdir(given);
+  await chmod(given, 0o775);
+  for (const [images, mode] of [
+    [join(directory, 'new', 'images'), '700'],
+    [given, '775'],
+  ] as const) {
+    const store = new ImageDirectory(images);
+    const file = join(directory, 'file');
+    await writeFile(file, 'data', { mode: 0o644 });
+    await store.create({ name: 'without data', diskFormat: 'raw' });
+    await store.upload((await store.create({ name: 'sent', diskFormat: 'raw' })).id, Readable.from(['data']));
+    await store.uploadFile((await store.create({ name: 'linked', diskFormat: 'raw' })).id, file);
+    t.is(await modeOf(images), mode);
+    const names = await readdir(images);
+    t.is(names.filter((name) => name.endsWith('.data')).length, 2);
+    for (const name of names) t.is(await modeOf(join(images, name)), '600', name);
+  }
 });
 
 test('of two uploads of one image at once one is refused, and nothing of it is left', async (t) => {
