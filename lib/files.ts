@@ -94,8 +94,21 @@ export async function replaceFile(
   text: string,
   { flush = false, mode = 0o666 }: { flush?: boolean; mode?: number } = {},
 ): Promise<void> {
-  await writeFile(`${file}.new`, text, { flush, mode });
+  await naming(file, writeFile(`${file}.new`, text, { flush, mode }));
   await rename(`${file}.new`, file);
+}
+
+/** System errors of an open file do not say which one it is. */
+async function naming<T>(path: string, work: Promise<T>): Promise<T> {
+  try {
+    return await work;
+  } catch (error) {
+    if (error instanceof Error && 'syscall' in error && !('path' in error)) {
+      error.message += ` '${path}'`;
+      Object.assign(error, { path });
+    }
+    throw error;
+  }
 }
 
 /** Makes created, renamed and removed entries of a directory survive a power loss. */
@@ -107,7 +120,7 @@ export function syncDirectory(directory: string): Promise<void> {
 export async function syncFile(file: string): Promise<void> {
   const handle = await open(file, 'r');
   try {
-    await handle.sync();
+    await naming(file, handle.sync());
   } finally {
     await handle.close();
   }

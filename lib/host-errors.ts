@@ -59,6 +59,22 @@ export const hostErrors = {
       'make it writable for the daemon, or set another state_dir',
       { cause },
     ),
+  directoryFull: (flag: string, directory: string, reason: string, cause?: unknown) =>
+    new BlockstoreError(
+      'DirectoryFull',
+      'exhausted',
+      `${directory} (${flag}) has no space for more: ${reason}`,
+      `free space or inodes there, or raise the quota: df -h ${directory}, df -i ${directory}; or set another ${flag}`,
+      { cause },
+    ),
+  directoryUnusable: (flag: string, directory: string, reason: string, cause?: unknown) =>
+    new BlockstoreError(
+      'DirectoryUnusable',
+      'failed',
+      `${directory} (${flag}) cannot be used: ${reason}`,
+      `see that it is a directory, mounted, not read-only, and open to this user: ls -ld ${directory}, findmnt -T ${directory}; or set another ${flag}`,
+      { cause },
+    ),
   stateDirDamaged: (file: string) =>
     new BlockstoreError(
       'StateDirDamaged',

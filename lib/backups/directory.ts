@@ -4,6 +4,7 @@ import { createInterface } from 'node:readline';
 import { errors } from '../errors.ts';
 import { absentAs, errorCode, makeDirectory, replaceFile, statIfExists, syncDirectory } from '../files.ts';
 import { isId } from '../models/id.ts';
+import { inDirectory } from '../named-directory.ts';
 import { type Backup, type BackupNotes, type Piece, backupSchema, parsePiece, writePiece } from './backup.ts';
 import {
   type BackupReader,
@@ -27,13 +28,13 @@ export class BackupDirectory implements BackupStore {
   }
 
   async show(id: string): Promise<Backup> {
-    const found = await this.find(id);
+    const found = await this.within(() => this.find(id));
     if (!found) throw errors.backupNotFound(id, this.place);
     return found;
   }
 
   async ids(): Promise<string[]> {
-    return (await absentAs([], readdir(this.place))).filter(isId);
+    return (await this.within(() => absentAs([], readdir(this.place)))).filter(isId);
   }
 
   async list(onUnreadable: (id: string, reason: string) => void = () => {}): Promise<Backup[]> {
@@ -49,7 +50,11 @@ export class BackupDirectory implements BackupStore {
     return byAge(found);
   }
 
-  async create(backup: Backup): Promise<void> {
+  create(backup: Backup): Promise<void> {
+    return this.within(() => this.make(backup));
+  }
+
+  private async make(backup: Backup): Promise<void> {
     await makeDirectory(this.place);
     const place = this.file(backup.id);
     try {
@@ -59,13 +64,17 @@ export class BackupDirectory implements BackupStore {
       throw error;
     }
     const { id, parent } = backup;
-    if (parent !== null) await absentAs(undefined, this.mark(parent, id));
-    await this.describe(backup);
-    await syncDirectory(this.place);
-    if (parent !== null && (await this.find(parent))?.status !== 'available') {
+    try {
+      if (parent !== null) await absentAs(undefined, this.mark(parent, id));
+      await this.describe(backup);
+      await syncDirectory(this.place);
+      if (parent !== null && (await this.find(parent))?.status !== 'available') {
+        throw errors.backupNotFound(parent, this.place);
+      }
+    } catch (error) {
       await rm(place, { recursive: true, force: true });
-      await rm(this.file(parent, childMark(id)), { force: true });
-      throw errors.backupNotFound(parent, this.place);
+      if (parent !== null) await rm(this.file(parent, childMark(id)), { force: true });
+      throw error;
     }
   }
 
@@ -76,8 +85,10 @@ export class BackupDirectory implements BackupStore {
 
   async describe(backup: Backup): Promise<void> {
     const text = `${JSON.stringify(backup)}\n`;
-    await replaceFile(this.file(backup.id, description), text, { flush: true, mode: 0o600 });
-    await syncDirectory(this.file(backup.id));
+    await this.within(async () => {
+      await replaceFile(this.file(backup.id, description), text, { flush: true, mode: 0o600 });
+      await syncDirectory(this.file(backup.id));
+    });
   }
 
   async amend(id: string, changes: BackupNotes): Promise<Backup> {
@@ -98,12 +109,13 @@ export class BackupDirectory implements BackupStore {
       throw error;
     });
     return {
-      append: (part) => data.appendFile(part),
-      note: (piece) => pieces.appendFile(writePiece(piece)),
-      finish: async () => {
-        await data.sync();
-        await pieces.sync();
-      },
+      append: (part) => this.within(() => data.appendFile(part)),
+      note: (piece) => this.within(() => pieces.appendFile(writePiece(piece))),
+      finish: () =>
+        this.within(async () => {
+          await data.sync();
+          await pieces.sync();
+        }),
       [Symbol.asyncDispose]: async () => {
         await data.close();
         await pieces.close();
@@ -136,7 +148,11 @@ export class BackupDirectory implements BackupStore {
     };
   }
 
-  async remove(id: string): Promise<boolean> {
+  remove(id: string): Promise<boolean> {
+    return this.within(() => this.removeAll(id));
+  }
+
+  private async removeAll(id: string): Promise<boolean> {
     if (!isId(id)) return false;
     const wasThere = (await statIfExists(this.file(id))) !== undefined;
     const [from, to] = [this.file(id, description), this.file(id, leaving)];
@@ -163,7 +179,7 @@ export class BackupDirectory implements BackupStore {
   }
 
   private emptied(id: string, name: 'data' | 'pieces'): Promise<FileHandle> {
-    return open(this.file(id, name), 'w', 0o600);
+    return this.within(() => open(this.file(id, name), 'w', 0o600));
   }
 
   private async opened(id: string, name: string): Promise<FileHandle> {
@@ -182,6 +198,10 @@ export class BackupDirectory implements BackupStore {
     } catch {
       throw errors.answerUnreadable(this.file(id, description), text);
     }
+  }
+
+  private within<T>(work: () => Promise<T>): Promise<T> {
+    return inDirectory({ flag: 'backup_directory', directory: this.place }, work);
   }
 
   private file(id: string, ...name: string[]): string {

@@ -30,9 +30,10 @@ export function newBackup(
 export async function failBackup(store: BackupStore, id: string, reason: BlockstoreError): Promise<void> {
   const backup = await store.show(id).catch(absent);
   if (backup?.status !== 'creating') return;
-  await store.describe({ ...backup, status: 'error', failure: reason.toFault() });
+  // First: where they have filled the directory, there is no space for another description.
   const writer = await store.write(id, new AbortController().signal).catch(() => undefined); // removed with it
   await writer?.[Symbol.asyncDispose]();
+  await store.describe({ ...backup, status: 'error', failure: reason.toFault() });
 }
 
 function absent(error: unknown): undefined {

@@ -2,6 +2,7 @@ import { readdir, rename, stat, utimes } from 'node:fs/promises';
 import { join } from 'node:path';
 import { KeyedMutex } from '../concurrency.ts';
 import { absentAs, makeDirectory, removeFile, syncDirectory, syncFile } from '../files.ts';
+import { inDirectory } from '../named-directory.ts';
 import { type FetchOptions, fetchImage } from './fetch.ts';
 import type { Image } from './image.ts';
 import type { ImageStore } from './store.ts';
@@ -31,7 +32,7 @@ export class ImageCache {
     const path = join(this.directory, name);
     this.uses.set(name, (this.uses.get(name) ?? 0) + 1);
     try {
-      await this.fetching.run(name, () => this.fetch(store, image, path, options), options.signal);
+      await this.fetching.run(name, () => this.within(() => this.fetch(store, image, path, options)), options.signal);
       return await work(path);
     } finally {
       const left = (this.uses.get(name) ?? 1) - 1;
@@ -41,12 +42,19 @@ export class ImageCache {
     }
   }
 
-  /** Returns the path of a file beside the images, which is not there and for others to make and to remove. */
+  /** Returns the path of a file beside the images, which is not there and for others to make, within(), and to remove. */
   async reserve(name: string): Promise<string> {
-    await makeDirectory(this.directory, 0o700);
     const path = join(this.directory, name);
-    await removeFile(path);
+    await this.within(async () => {
+      await makeDirectory(this.directory, 0o700);
+      await removeFile(path);
+    });
     return path;
+  }
+
+  /** Work that writes such files. Throws DirectoryFull, DirectoryUnusable, and what the work throws. */
+  within<T>(work: () => Promise<T>): Promise<T> {
+    return inDirectory({ flag: 'state_dir', directory: this.directory }, work);
   }
 
   private async fetch(store: ImageStore, image: Image, path: string, options: FetchOptions): Promise<void> {

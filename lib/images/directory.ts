@@ -17,6 +17,7 @@ import {
   syncFile,
 } from '../files.ts';
 import { isId } from '../models/id.ts';
+import { inDirectory } from '../named-directory.ts';
 import { type Image, imageSchema } from './image.ts';
 import type { ImagePage, ImageStore, NewImage } from './store.ts';
 
@@ -39,14 +40,22 @@ export class ImageDirectory implements ImageStore {
     this.directory = directory;
   }
 
-  async show(id: string): Promise<Image> {
+  show(id: string): Promise<Image> {
+    return this.within(() => this.shown(id));
+  }
+
+  private async shown(id: string): Promise<Image> {
     const image = await this.find(id);
     if (image === undefined) throw errors.imageNotFound(id, this.directory);
     return image;
   }
 
   /** Reads the description of every image in the directory. */
-  async named(name: string): Promise<readonly Image[]> {
+  named(name: string): Promise<readonly Image[]> {
+    return this.within(() => this.ofName(name));
+  }
+
+  private async ofName(name: string): Promise<readonly Image[]> {
     const found: Image[] = [];
     for (const id of await this.ids()) {
       const image = await this.find(id);
@@ -55,7 +64,11 @@ export class ImageDirectory implements ImageStore {
     return found;
   }
 
-  async list({ limit, marker = '' }: { limit: number; marker?: string }): Promise<ImagePage> {
+  list(options: { limit: number; marker?: string }): Promise<ImagePage> {
+    return this.within(() => this.page(options));
+  }
+
+  private async page({ limit, marker = '' }: { limit: number; marker?: string }): Promise<ImagePage> {
     const left = (await this.ids()).filter((id) => id > marker);
     const images: Image[] = [];
     for (const id of left.slice(0, limit)) {
@@ -66,7 +79,11 @@ export class ImageDirectory implements ImageStore {
     return { images, ...(left.length > limit && last !== undefined ? { marker: last } : {}) };
   }
 
-  async download(id: string, from: number, signal?: AbortSignal): Promise<Readable> {
+  download(id: string, from: number, signal?: AbortSignal): Promise<Readable> {
+    return this.within(() => this.opened(id, from, signal));
+  }
+
+  private async opened(id: string, from: number, signal: AbortSignal | undefined): Promise<Readable> {
     const { status } = await this.show(id);
     const text = await absentAs(undefined, readFile(this.file(id, whole), 'utf8'));
     if (text === undefined) throw errors.imageNotActive(id, status);
@@ -76,7 +93,11 @@ export class ImageDirectory implements ImageStore {
     return file.createReadStream({ start: from, highWaterMark: chunkBytes, ...(signal ? { signal } : {}) });
   }
 
-  async create({ id = randomUUID(), name, diskFormat, minDisk = 0 }: NewImage): Promise<Image> {
+  create(image: NewImage): Promise<Image> {
+    return this.within(() => this.describe(image));
+  }
+
+  private async describe({ id = randomUUID(), name, diskFormat, minDisk = 0 }: NewImage): Promise<Image> {
     await makeDirectory(this.directory, modes.directory);
     const fields = { id, name, status: 'queued', disk_format: diskFormat, container_format: 'bare', min_disk: minDisk };
     try {
@@ -91,11 +112,11 @@ export class ImageDirectory implements ImageStore {
   }
 
   upload(id: string, source: Readable, signal?: AbortSignal): Promise<void> {
-    return this.give(id, (data) => writeData(data, source, signal));
+    return this.within(() => this.give(id, (data) => writeData(data, source, signal)));
   }
 
   uploadFile(id: string, path: string, signal?: AbortSignal): Promise<void> {
-    return this.give(id, (data) => takeFile(data, path, signal));
+    return this.within(() => this.give(id, (data) => takeFile(data, path, signal)));
   }
 
   /** `write` makes the file with the data. */
@@ -132,7 +153,11 @@ export class ImageDirectory implements ImageStore {
     await syncDirectory(this.directory);
   }
 
-  async remove(id: string): Promise<void> {
+  remove(id: string): Promise<void> {
+    return this.within(() => this.removeAll(id));
+  }
+
+  private async removeAll(id: string): Promise<void> {
     if (!isId(id)) return;
     const names = await absentAs([], readdir(this.directory));
     for (const name of names.filter((one) => one.startsWith(`${id}.`)).toSorted(descriptionsFirst)) {
@@ -177,6 +202,10 @@ export class ImageDirectory implements ImageStore {
       .map((name) => name.slice(0, -made.length))
       .filter(isId)
       .toSorted();
+  }
+
+  private within<T>(work: () => Promise<T>): Promise<T> {
+    return inDirectory({ flag: 'image_directory', directory: this.directory }, work);
   }
 
   private file(id: string, ending: string): string {

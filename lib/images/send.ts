@@ -21,7 +21,7 @@ const conversions: Record<ImageFormat, readonly string[]> = {
 
 /**
  * Gives an image that has no data yet those of a volume, which nothing writes to meanwhile. One that has data has them from an earlier
- * run. Throws ImageNotFound, ImageRefused, ImageServiceUnavailable, CommandNotFound, CommandFailed where there is no space.
+ * run. Throws ImageNotFound, ImageRefused, ImageServiceUnavailable, CommandNotFound, DirectoryFull.
  */
 export async function sendToImage(
   { store, cache, processes }: ImageSource,
@@ -35,16 +35,13 @@ export async function sendToImage(
   const [format = '', ...options] = conversions[knownFormat(image)];
   try {
     const args = ['convert', '-p', '-f', 'raw', '-O', format, ...options, volume.path, path];
-    await processes
-      .run('qemu-img', args, {
-        asRoot: true,
-        signal,
-        timeoutMs: copyLimitMs(volume.sizeBytes),
-        onOutput: (text) => {
-          const percent = percentIn(text);
-          if (percent !== undefined) progress(Math.floor((convertPercent * percent) / 100));
-        },
-      })
+    const onOutput = (text: string) => {
+      const percent = percentIn(text);
+      if (percent !== undefined) progress(Math.floor((convertPercent * percent) / 100));
+    };
+    const running = { asRoot: true, signal, timeoutMs: copyLimitMs(volume.sizeBytes), onOutput };
+    await cache
+      .within(() => processes.run('qemu-img', args, running))
       .catch((error: unknown) => {
         if (error instanceof CommandError && error.failure.notFound)
           throw errors.commandMissing('qemu-img', 'qemu-utils');

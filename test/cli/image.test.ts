@@ -7,6 +7,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import test from 'ava';
+import { mountTmpfs } from '../support/tmpfs.ts';
 import { until } from '../support/until.ts';
 import { CliPlace } from './place.ts';
 
@@ -107,26 +108,20 @@ test('an import whose file becomes shorter leaves no image, and names the file',
 test('an import without free space leaves no image', async (t) => {
   const images = join(directory, 'small');
   await mkdir(images);
-  try {
-    await execute('mount', ['-t', 'tmpfs', '-o', 'size=4m', 'none', images]);
-  } catch {
-    t.log('needs to mount a file system');
-    t.pass();
-    return;
-  }
-  try {
-    await writeFile(join(directory, 'large'), Buffer.alloc(8 * 2 ** 20));
-    const words = ['image', 'import', join(directory, 'large'), '--format', 'raw'];
-    const { exitCode, stderr } = await place.run('--set', `image_directory=${images}`, ...words);
-    t.is(exitCode, 1);
-    t.regex(stderr, /ENOSPC.*\n {2}check free space/);
-    t.deepEqual(await readdir(images), []);
-    await execute('dd', ['if=/dev/zero', `of=${join(images, 'other')}`, 'bs=1M']).catch(() => undefined);
-    t.is((await place.run('--set', `image_directory=${images}`, ...words)).exitCode, 1);
-    t.deepEqual(await readdir(images), ['other'], 'nor the beginning of a description');
-  } finally {
-    await execute('umount', [images]);
-  }
+  if (!(await mountTmpfs(t, images, 'size=4m'))) return;
+  await writeFile(join(directory, 'large'), Buffer.alloc(8 * 2 ** 20));
+  const words = ['--set', `image_directory=${images}`, 'image', 'import', join(directory, 'large'), '--format', 'raw'];
+  const { exitCode, stderr } = await place.run(...words);
+  t.is(exitCode, 6);
+  t.regex(stderr, /small \(image_directory\) has no space for more: ENOSPC.*\n {2}free space.*df -h \S+small/);
+  t.deepEqual(await readdir(images), []);
+  await execute('dd', ['if=/dev/zero', `of=${join(images, 'other')}`, 'bs=1M']).catch(() => undefined);
+  t.is((await place.run(...words)).exitCode, 6);
+  t.deepEqual(await readdir(images), ['other'], 'nor the beginning of a description');
+  await execute('mount', ['-o', 'remount,ro', images]);
+  const readOnly = await place.run(...words);
+  t.is(readOnly.exitCode, 1);
+  t.regex(readOnly.stderr, /small \(image_directory\) cannot be used: EROFS.*\n {2}see that/);
 });
 
 test('an interrupted import leaves an image that an earlier command made, for a repetition', async (t) => {

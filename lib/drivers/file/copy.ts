@@ -1,6 +1,5 @@
 import { constants, copyFile, open, stat } from 'node:fs/promises';
 import { setTimeout as pause } from 'node:timers/promises';
-import { CommandError } from '../../command-error.ts';
 import { fileUsers } from '../../devices/file-users.ts';
 import { errorCode, removeFile, statIfExists } from '../../files.ts';
 import type { Processes } from '../../process.ts';
@@ -133,12 +132,4 @@ async function timeOf(file: string): Promise<bigint> {
   const age = Date.now() - Number(mtimeMs);
   if (age >= 0 && age < clockStepMs) await pause(clockStepMs);
   return mtimeNs;
-}
-
-/** Whether the failure says that the file system has no space, no inodes or a quota for a file, or none of its size. */
-export function isFull(error: unknown): boolean {
-  if (error instanceof CommandError) {
-    return /No space left on device|Disk quota exceeded|File too large/.test(error.failure.stderr);
-  }
-  return ['ENOSPC', 'EDQUOT', 'EFBIG'].includes(errorCode(error) ?? '');
 }
