@@ -31,6 +31,7 @@ export type ConnectionOptions = RedisOptions & { replyMapping: 'legacy' };
 
 /** Options of the connection that flags describe. `where` names the place in errors, without secrets. */
 export function connectionOptions(flags: RedisFlags): { options: ConnectionOptions; where: string } {
+  const ca = tlsOptions(flags); // also without TLS: a file that cannot be read is a mistake, and the connection would be plain
   const base: ConnectionOptions = {
     replyMapping: 'legacy',
     lazyConnect: true,
@@ -45,12 +46,12 @@ export function connectionOptions(flags: RedisFlags): { options: ConnectionOptio
     reconnectOnError: (error) => (/^(?:READONLY|MOVED|UNBLOCKED)\b/.test(error.message) ? 1 : false),
     ...(flags.redis_user === '' ? {} : { username: flags.redis_user }),
     ...(flags.redis_password === '' ? {} : { password: flags.redis_password }),
-    ...(flags.redis_tls ? { tls: tlsOptions(flags) } : {}),
+    ...(flags.redis_tls ? { tls: ca } : {}),
   };
   if (flags.redis_sentinels.length > 0) {
     const where = `${flags.redis_sentinel_name} of Sentinels ${flags.redis_sentinels.join(', ')}`;
     // TLS then means the Sentinels as well: they hand out the primary's address.
-    const tls = flags.redis_tls ? { enableTLSForSentinelMode: true, sentinelTLS: tlsOptions(flags) } : {};
+    const tls = flags.redis_tls ? { enableTLSForSentinelMode: true, sentinelTLS: ca } : {};
     const options = {
       ...base,
       ...tls,
@@ -70,14 +71,18 @@ export function connectionOptions(flags: RedisFlags): { options: ConnectionOptio
     const endpoint = { host: parseHost(flags.redis_host), port: flags.redis_port };
     return { where: shown(endpoint), options: { ...base, ...endpoint, db: flags.redis_db } };
   }
-  return fromUrl(flags, base);
+  return fromUrl(flags, base, ca);
 }
 
 function addresses(list: readonly string[], defaultPort: number): Endpoint[] {
   return list.map((text) => parseEndpoint(text, defaultPort));
 }
 
-function fromUrl(flags: RedisFlags, base: ConnectionOptions): { options: ConnectionOptions; where: string } {
+function fromUrl(
+  flags: RedisFlags,
+  base: ConnectionOptions,
+  ca: { ca?: string },
+): { options: ConnectionOptions; where: string } {
   const url = parseRedisUrl(flags.redis_url);
   const { db, user, password } = url;
   const options = {
@@ -90,7 +95,7 @@ function fromUrl(flags: RedisFlags, base: ConnectionOptions): { options: Connect
   const { host, port, tls } = url;
   return {
     where: shown({ host, port }),
-    options: { ...options, host, port, ...(tls ? { tls: tlsOptions(flags) } : {}) },
+    options: { ...options, host, port, ...(tls ? { tls: ca } : {}) },
   };
 }
 

@@ -63,10 +63,10 @@ test('every form of address is parsed', (t) => {
       { host: '::3', port: 26_379 },
     ],
   });
-  t.throws(() => options({ redis_tls: 'true', redis_tls_ca: '/nonexistent' }), {
-    code: 'InvalidFlags',
-    message: /redis_tls_ca = "\/nonexistent" cannot be read/,
-  });
+  for (const more of [{ redis_tls: 'true' }, {}, { redis_url: 'redis://h' }, { redis_url: 'unix:/run/redis.sock' }]) {
+    const given = { redis_tls_ca: '/nonexistent', ...more };
+    t.throws(() => options(given), { code: 'InvalidFlags', message: /redis_tls_ca = "\/nonexistent" cannot be read/ });
+  }
   t.throws(() => options({ redis_url: 'http://h' }), {
     code: 'InvalidFlags',
     message: /redis:\/\/, rediss:\/\/ or unix:/,
