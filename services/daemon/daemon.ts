@@ -8,6 +8,7 @@ import { Store } from '../../lib/redis/store.ts';
 import { type Service, ServiceTree } from '../../lib/service.ts';
 import type { Backend } from '../node/backends.ts';
 import { BlockStore } from '../node/block-store.ts';
+import { checkDirectories } from './check-directories.ts';
 import { StateDirectory } from './state-directory.ts';
 import { MemoryRelease } from './memory.ts';
 import type { Monitoring } from '../monitoring/monitoring.ts';
@@ -49,6 +50,7 @@ export class Daemon implements Service {
     const stateDirectory = new StateDirectory({ directory: flags.state_dir, node: flags.storage_name, processes });
     const startBlockStore = () => this.startBlockStore(stateDirectory.holder);
     const children: Service[] = [
+      { name: 'directories', start: () => checkDirectories(flags, log), stop: async () => {} },
       stateDirectory,
       new Tracing(flags.tracing_module, log),
       { name: 'monitoring', start: () => this.startMonitoring(), stop: async () => this.monitoringServer?.stop() },

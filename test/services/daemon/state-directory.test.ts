@@ -7,6 +7,8 @@ import { relationOf } from '../../../lib/models/lease-holder.ts';
 import { ChildProcesses } from '../../../lib/process.ts';
 import { loadFlags } from '../../../lib/flags/load.ts';
 import { nodeNameHere, readIdentity } from '../../../lib/node-identity.ts';
+import { silentLog } from '../../../lib/log.ts';
+import { checkDirectories } from '../../../services/daemon/check-directories.ts';
 import { StateDirectory } from '../../../services/daemon/state-directory.ts';
 
 let parent: string;
@@ -111,3 +113,38 @@ test.serial('a directory that cannot be used is named with the reason', async (t
   await chmod(directory, 0o500);
   await t.throwsAsync(stateDirectory().start(), { code: 'StateDirUnusable' });
 });
+
+test.serial(
+  'a directory of images or backups that is something else is refused at the start, with its flag',
+  async (t) => {
+    const { flags } = loadFlags({});
+    const file = join(parent, 'file');
+    await writeFile(file, '');
+    await mkdir(directory, { recursive: true });
+    const check = (more: Partial<typeof flags>) =>
+      checkDirectories(
+        { ...flags, image_directory: directory, backup_directory: join(parent, 'new'), ...more },
+        silentLog,
+      );
+    await check({});
+    const refused = (message: RegExp) => ({ code: 'InvalidFlags', message });
+    await t.throwsAsync(
+      check({ image_directory: '/dev/null' }),
+      refused(/^image_directory = "\/dev\/null" is not a directory$/),
+    );
+    await t.throwsAsync(
+      check({ backup_directory: join(file, 'new') }),
+      refused(/^backup_directory = "\S+" is below a file$/),
+    );
+    await t.throwsAsync(
+      check({ image_directory: file, backup_directory: file }),
+      refused(/^image_.*\nbackup_.*directory$/),
+    );
+    await check({
+      image_directory: file,
+      image_url: 'http://images:9292',
+      backup_directory: file,
+      backup_s3_url: 'http://s3/b',
+    });
+  },
+);
