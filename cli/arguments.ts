@@ -3,6 +3,7 @@ import { errors } from '../lib/errors.ts';
 import { initiatorNames } from '../lib/iscsi/address.ts';
 import { checkText, isUuid } from '../lib/models/check-text.ts';
 import { hostNqns } from '../lib/nvme/address.ts';
+import { maxSize } from '../lib/volume-size.ts';
 
 /** Returns the size in GiB; text that is not a number is returned as it is, so that InvalidSize can name it. */
 export function sizeOf(text: string): unknown {
@@ -31,6 +32,13 @@ export function lengthOfTime(text: string): number {
 export function atLeastOne(text: string): number {
   if (!/^[1-9]\d*$/.test(text)) throw errors.invalidArgument('limit', text, 'a whole number of at least 1');
   return Number(text);
+}
+
+/** Parses the size of a volume that an image is for, in GiB. Throws InvalidArgument. */
+export function minDiskOf(text: string): number {
+  const size = /^[1-9]\d{0,3}$/.test(text) ? Number(text) : 0;
+  if (size > 0 && size <= maxSize) return size;
+  throw errors.invalidArgument('min-disk', text, `a whole number of GiB from 1 to ${maxSize}, which volumes have`);
 }
 
 /** Of `<n>`, `<n>KiB`, `<n>MiB` or `<n>GiB`: bytes. Throws InvalidArgument. */

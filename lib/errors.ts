@@ -33,7 +33,7 @@ import { snapshotErrors } from './snapshot-errors.ts';
 import { quotaErrors } from './quota-errors.ts';
 import { transferErrors } from './transfer-errors.ts';
 import { typeErrors } from './type-errors.ts';
-import { sizeText } from './volume-size.ts';
+import { maxSize, sizeText } from './volume-size.ts';
 
 export { BlockstoreError, type ErrorKind, type Fault, asError, fromFault } from './blockstore-error.ts';
 
@@ -72,7 +72,7 @@ export const errors = {
     new BlockstoreError(
       'InvalidSize',
       'invalid',
-      `size ${JSON.stringify(size)} is not a whole number of GiB from 0 to 1000`,
+      `size ${JSON.stringify(size)} is not a whole number of GiB from 0 to ${maxSize}`,
       'give whole GiB; 0 makes a volume of 100 MiB for tests',
     ),
   sizeNotLarger: (volume: string, size: number, newSize: number) =>

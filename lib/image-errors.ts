@@ -1,4 +1,5 @@
 import { BlockstoreError } from './blockstore-error.ts';
+import { maxSize } from './volume-size.ts';
 
 /** Errors of images. `image` is an id or a name. */
 export const imageErrors = {
@@ -78,6 +79,13 @@ export const imageErrors = {
       'conflict',
       `volume ${volume} is attached to ${instance}: an image of it would have what is on the storage at several moments`,
       'detach it; or have it as it is at one moment, by a snapshot: --force, or --snapshot for one that is there',
+    ),
+  imageLargerThanVolumes: (image: string, bytes: number) =>
+    new BlockstoreError(
+      'ImageTooLarge',
+      'invalid',
+      `image ${image} has a disk of ${bytes} bytes, and no volume has more than ${maxSize} GiB`,
+      'reduce the file system on it, then the image: qemu-img resize --shrink',
     ),
   imageTooLarge: (image: string, bytes: number, volumeBytes: number) =>
     new BlockstoreError(

@@ -1,5 +1,8 @@
 import { byteSize } from './format-bytes.ts';
 
+/** In GiB, as in the 2010 BlockStore. */
+export const maxSize = 1000;
+
 /** Bytes of a volume of `size` GiB; 0 stands for 100 MiB, as in the 2010 BlockStore. */
 export function sizeInBytes(size: number): number {
   return size === 0 ? 100 * 2 ** 20 : size * 2 ** 30;
@@ -13,7 +16,7 @@ export function sizeText(size: number): string {
 /** The size, in GiB, of a volume whose storage has so many bytes; undefined where no volume has. */
 export function sizeOf(bytes: number): number | undefined {
   const size = Math.floor(bytes / 2 ** 30);
-  return size <= 1000 && hasSizeOf(bytes, sizeInBytes(size)) ? size : undefined;
+  return size <= maxSize && hasSizeOf(bytes, sizeInBytes(size)) ? size : undefined;
 }
 
 /** Storage allocates in units: a volume is larger than requested, by less than this. */

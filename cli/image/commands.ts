@@ -1,7 +1,7 @@
 import { type Command, Option } from 'commander';
 import { imageFormats } from '../../lib/images/formats/names.ts';
 import { checkVolumeName } from '../../lib/models/check-text.ts';
-import { atLeastOne, textOf, uuid } from '../arguments.ts';
+import { atLeastOne, minDiskOf, textOf, uuid } from '../arguments.ts';
 import { Context } from '../context.ts';
 import { withWaitOptions } from '../volume/commands.ts';
 import type { CreateImageOptions } from './create.ts';
@@ -47,7 +47,7 @@ function addCreate(image: Command): void {
     .argument('<volume>', 'id, name, or beginning of an id')
     .addOption(new Option('--format <format>', 'format of the image').choices(imageFormats).default('qcow2'))
     .option('--name <name>', 'name of the image (default: that of the volume)', checkVolumeName)
-    .option('--min-disk <GiB>', 'smallest volume that may be made from it (default: that of the volume)', atLeastOne)
+    .option('--min-disk <GiB>', 'smallest volume that may be made from it (default: that of the volume)', minDiskOf)
     .option('--snapshot <snapshot>', 'of this snapshot of the volume: id, name, or beginning of an id')
     .option('--force', 'of an attached volume: as it is at one moment, by a snapshot that is deleted at the end')
     .option('--id <uuid>', 'id of the image; repeating the command with the same id makes no second one', uuid)
@@ -69,7 +69,7 @@ function addImport(image: Command): void {
         .makeOptionMandatory(),
     )
     .option('--name <name>', 'name of the image (default: that of the file)', checkVolumeName)
-    .option('--min-disk <GiB>', 'smallest volume that may be made from it', atLeastOne)
+    .option('--min-disk <GiB>', 'smallest volume that may be made from it', minDiskOf)
     .option('--id <uuid>', 'id of the image; a repeated import with the same id continues where it has no data', uuid)
     .addHelpText('after', '\nExample:\n  blockstore image import debian-12.qcow2 --format qcow2 --name debian-12')
     .action(async (file: string, options: ImportOptions, command: Command) => {

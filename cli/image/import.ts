@@ -8,6 +8,7 @@ import { inspectImage } from '../../lib/images/inspect.ts';
 import type { ImageFormat } from '../../lib/images/formats/names.ts';
 import { openImageStore } from '../../lib/images/open-store.ts';
 import type { ImageStore, NewImage } from '../../lib/images/store.ts';
+import { maxSize, sizeInBytes } from '../../lib/volume-size.ts';
 import type { Context } from '../context.ts';
 import type { Output } from '../output.ts';
 import { Progress } from '../progress.ts';
@@ -28,7 +29,8 @@ export async function importImage(context: Context, file: string, options: Impor
   const { output, interrupts } = context;
   const { format, name = basename(file), minDisk, id = randomUUID() } = options;
   await requireFile(file);
-  await inspectImage(file, file, format);
+  const diskBytes = await inspectImage(file, file, format);
+  if (diskBytes > sizeInBytes(maxSize)) throw errors.imageLargerThanVolumes(file, diskBytes);
   const store = openImageStore((await context.loadFlags()).flags);
   const request = { id, name, diskFormat: format, ...(minDisk === undefined ? {} : { minDisk }) };
   await interrupts.undoable('import', (signal) =>

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { faultSchema } from '../models/fault.ts';
 import { isId } from '../models/id.ts';
+import { maxSize } from '../volume-size.ts';
 
 const id = z.string().refine(isId);
 
@@ -26,7 +27,7 @@ export const backupSchema = z.object({
   /** The id of the key that the hosts of the volume encrypted it with; undefined: it is not encrypted, or not known. */
   encryptionKey: id.optional(),
   /** In GiB; 0: 100 MiB. */
-  size: z.number().int().min(0).max(1000),
+  size: z.number().int().min(0).max(maxSize),
   /** Milliseconds since the epoch. */
   createTime: z.number().int().positive(),
   /** The backup that has what had not changed since; null: it is complete in itself. */

@@ -1,5 +1,6 @@
 import { errors } from '../errors.ts';
 import type { Store } from '../redis/store.ts';
+import { maxSize } from '../volume-size.ts';
 import { type RecordReader, Records } from './records.ts';
 import { type VolumeState, parseVolume } from './volume-state.ts';
 
@@ -59,5 +60,5 @@ export async function nodeOfAbandoned(store: Store, id: string): Promise<string>
 
 /** Throws InvalidSize unless it is a whole number of GiB from 0 to 1000, as the 2010 BlockStore has it. */
 export function checkSize(size: unknown): asserts size is number {
-  if (typeof size !== 'number' || !Number.isInteger(size) || size < 0 || size > 1000) throw errors.invalidSize(size);
+  if (typeof size !== 'number' || !Number.isInteger(size) || size < 0 || size > maxSize) throw errors.invalidSize(size);
 }

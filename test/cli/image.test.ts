@@ -7,6 +7,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import test from 'ava';
+import { statIfExists } from '../../lib/files.ts';
 import { mountTmpfs } from '../support/tmpfs.ts';
 import { until } from '../support/until.ts';
 import { CliPlace } from './place.ts';
@@ -71,7 +72,7 @@ test.serial('a file that no volume can be made from is not imported', async (t) 
 async function importing(name: string, ...options: string[]) {
   const [file, images] = [join(directory, name), join(directory, `${name}-images`)];
   await writeFile(file, '');
-  await truncate(file, 2 ** 40);
+  await truncate(file, 1000 * 2 ** 30);
   const set = ['--set', `image_directory=${images}`];
   const command = place.begin(...set, 'image', 'import', file, '--format', 'raw', ...options);
   const isUploading = async () => {
@@ -103,6 +104,25 @@ test('an import whose file becomes shorter leaves no image, and names the file',
     /^blockstore: file \S+shrinks could not be read to its end: .*size of \d+ bytes has changed\n {2}check/,
   );
   t.deepEqual(await readdir(images), []);
+});
+
+test('an image that no volume can have the data of is not imported', async (t) => {
+  const images = join(directory, 'none');
+  const importOf = (file: string, ...more: string[]) =>
+    place.run('--set', `image_directory=${images}`, 'image', 'import', file, '--format', 'qcow2', ...more);
+  const [huge, largest] = [join(directory, 'huge.qcow2'), join(directory, 'largest.qcow2')];
+  await execute('qemu-img', ['create', '-q', '-f', 'qcow2', huge, '100T']);
+  await execute('qemu-img', ['create', '-q', '-f', 'qcow2', largest, '1000G']);
+  const tooLarge = await importOf(huge);
+  t.is(tooLarge.exitCode, 2);
+  t.regex(tooLarge.stderr, /huge\.qcow2 has a disk of 109951162777600 bytes, and no volume has more than 1000 GiB/);
+  for (const size of ['1001', '2000', '0', '99999999999999999999']) {
+    const { exitCode, stderr } = await importOf(largest, '--min-disk', size);
+    t.is(exitCode, 2, size);
+    t.regex(stderr, /min-disk "\d+" is not a whole number of GiB from 1 to 1000/);
+  }
+  t.is(await statIfExists(images), undefined);
+  t.is((await importOf(largest, '--min-disk', '1000')).exitCode, 0);
 });
 
 test('an import without free space leaves no image', async (t) => {
