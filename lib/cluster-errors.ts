@@ -7,7 +7,7 @@ export const clusterErrors = {
       'RecordUnreadable',
       'failed',
       `the record of ${object} ${reason}`,
-      'upgrade to the version that wrote it; the record is not changed',
+      'upgrade to the version that wrote it, or correct what was altered by hand; the record is not changed',
     ),
   /** `remedies`: against other reasons than a lack of space. */
   noFreeSpace: (

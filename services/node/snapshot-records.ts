@@ -80,13 +80,19 @@ export class SnapshotRecords {
 
   /** Throws Fenced, WrongStatus where it has changed meanwhile. */
   async mark({ id, status }: SnapshotState, becomes: SnapshotStatus, fault: Fault): Promise<void> {
+    await this.correct(id, { status }, { status: becomes, fault: JSON.stringify(fault) });
+  }
+
+  /** `expect`: values that its record has still. Throws Fenced, WrongStatus where it has changed meanwhile. */
+  async correct(
+    id: string,
+    expect: Readonly<Record<string, string>>,
+    set: Readonly<Record<string, string>>,
+  ): Promise<void> {
     const { store, lease } = this.options;
-    const outcome = await commit(store, {
-      owner: lease.token,
-      edits: [{ kind: 'snapshot', id, expect: { status }, set: { status: becomes, fault: JSON.stringify(fault) } }],
-    });
+    const outcome = await commit(store, { owner: lease.token, edits: [{ kind: 'snapshot', id, expect, set }] });
     if (outcome.word === 'Fenced') throw errors.fenced(lease.node);
-    if (outcome.word !== 'ok') throw errors.wrongStatus(id, status, 'no other change at the same time');
+    if (outcome.word !== 'ok') throw errors.wrongStatus(id, 'being changed', 'no other change at the same time');
   }
 }
 

@@ -149,7 +149,7 @@ export function snapshotLabels({ size, name, userId, projectId, createTime, grou
   return Object.fromEntries(Object.entries(given).filter(([, value]) => value !== ''));
 }
 
-interface LabelledFields {
+export interface LabelledFields {
   size: string;
   userId: string;
   projectId: string;

@@ -6,7 +6,7 @@ import { snapshotsOf } from '../../../lib/models/snapshot.ts';
 import { volumesOf } from '../../../lib/models/volume.ts';
 import type { AuditContext } from '../audit.ts';
 import type { StoredSnapshot } from '../snapshot-records.ts';
-import { fieldsIn, snapshotLabels, snapshotSpec } from '../specs.ts';
+import { type LabelledFields, fieldsIn, snapshotLabels, snapshotSpec } from '../specs.ts';
 import { refuseRecorded } from './before-removal.ts';
 import type { Difference } from './difference.ts';
 
@@ -103,12 +103,37 @@ function recordDifferences(
     ? found.unusable && errors.snapshotUnusable(id, found.unusable)
     : errors.snapshotMissing(id, 'it');
   if (!fault) {
-    const isOther = found && fieldsIn(found.labels) && differInLabels(found.labels, snapshotLabels(snapshot));
-    return isOther ? [otherLabels(context, snapshot)] : [];
+    const labelled = found && fieldsIn(found.labels);
+    if (!labelled) return [];
+    const altered = alteredIn(snapshot, labelled);
+    if (Object.keys(altered).length > 0) return [otherRecord(context, snapshot, altered)];
+    return differInLabels(found.labels, snapshotLabels(snapshot)) ? [otherLabels(context, snapshot)] : [];
   }
   const what = found?.unusable === undefined ? 'has a record but no storage' : `cannot be used: ${found.unusable}`;
   const run = () => snapshots.mark(snapshot, 'error', fault.toFault());
   return [{ object, what, fix: 'put its record into error', run }];
+}
+
+/** What no request changes, with the values that its labels have from its creation. */
+function alteredIn(snapshot: SnapshotState, { size, createTime }: LabelledFields): Readonly<Record<string, string>> {
+  return {
+    ...(Number(size) === snapshot.size ? {} : { size }),
+    ...(createTime === undefined || Number(createTime) === snapshot.createTime ? {} : { createTime }),
+  };
+}
+
+/** Somebody has altered the record. */
+function otherRecord(
+  { snapshots }: AuditContext,
+  { id, size, createTime }: SnapshotState,
+  set: Readonly<Record<string, string>>,
+): Difference {
+  return {
+    object: `snapshot ${id}`,
+    what: `has another ${'size' in set ? 'size' : 'creation time'} in its record than on its storage`,
+    fix: 'correct its record',
+    run: () => snapshots.correct(id, { size: String(size), createTime: String(createTime) }, set),
+  };
 }
 
 /** A transfer may have failed to label it. */

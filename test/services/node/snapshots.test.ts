@@ -205,6 +205,24 @@ test.serial('an audit reports a snapshot whose record has another owner than its
   await volumes.delete(id, deadline);
 });
 
+test.serial('an audit gives a snapshot the size and the time of its creation back that somebody altered', async (t) => {
+  const { id } = await volumes.create(newVolume, deadline);
+  const snapshot = await snapshots.create(id, owner, deadline);
+  const nodes = await cluster.nodeCommands();
+  const audit = async () => (await nodes.audit('n1', { repair: true, remove: [] }, deadline)).findings;
+  for (const [set, what] of [
+    [{ size: '100' }, 'has another size in its record than on its storage'],
+    [{ createTime: '1' }, 'has another creation time in its record than on its storage'],
+  ] as const) {
+    await commit(store, { edits: [{ kind: 'snapshot', id: snapshot.id, set }] });
+    t.like(await audit(), [{ object: `snapshot ${snapshot.id}`, what, fixed: true }]);
+    t.deepEqual(await snapshotsOf(store).lookup(snapshot.id), snapshot);
+    t.deepEqual(await audit(), []);
+  }
+  await snapshots.delete(snapshot.id, deadline);
+  await volumes.delete(id, deadline);
+});
+
 test.serial('one audit restores a volume and its snapshots', async (t) => {
   const { id } = await volumes.create(newVolume, deadline);
   const snapshot = await snapshots.create(id, { ...owner, name: 'kept' }, deadline);
