@@ -72,6 +72,9 @@ export class MonitoredDaemon {
   static async start(): Promise<MonitoredDaemon> {
     const daemon = await MonitoredDaemon.make();
     await daemon.start();
+    // On a busy machine its node may have to compare records and storage once more.
+    const isAccepting = async () => (await daemon.metric('blockstore_backend_accepting', 'backend="thin"')) === 1;
+    await until(isAccepting, 'it takes volumes');
     return daemon;
   }
 
@@ -103,6 +106,14 @@ export class MonitoredDaemon {
     return (await fetch(`${this.metricsUrl}/metrics`)).text();
   }
 
+  /** The same, with those that are read from Redis, which does not answer in time on a busy machine. */
+  async allMetrics(): Promise<string> {
+    return until(async () => {
+      const text = await this.metrics();
+      return /^blockstore_redis_up 1$/m.test(text) && text;
+    }, 'the metrics have what Redis has');
+  }
+
   /** Returns the value of a metric; `labels` as in the text, in its order: `status="creating"`. */
   async metric(name: string, labels = ''): Promise<number | undefined> {
     const beginning = `${name}${labels === '' ? '' : `{${labels}}`} `;
@@ -121,14 +132,17 @@ export class MonitoredDaemon {
   /** Has something happen that shows in every metric: operations that succeed and fail, exports, requests that Redis fails. */
   async exercise(): Promise<void> {
     const { commands, close } = await this.client();
-    const { id } = await commands.create(newVolume, deadline);
-    await commands.attach(id, { instanceId: 'i-1', mountpoint: '/dev/vdb', hosts: [] }, deadline);
-    const other = await commands.create(newVolume, deadline);
-    this.driver.failOnce('deleteVolume', errors.storageMissing(other.id, 'somewhere'));
-    await commands.delete(other.id, deadline).catch(() => undefined);
+    try {
+      const { id } = await commands.create(newVolume, deadline);
+      await commands.attach(id, { instanceId: 'i-1', mountpoint: '/dev/vdb', hosts: [] }, deadline);
+      const other = await commands.create(newVolume, deadline);
+      this.driver.failOnce('deleteVolume', errors.storageMissing(other.id, 'somewhere'));
+      await commands.delete(other.id, deadline).catch(() => undefined);
+    } finally {
+      await close();
+    }
     this.target.restarts = 1;
     await fetch(`${this.apiUrl}/v3/project/volumes`);
-    await close();
     await this.server.down('SIGKILL');
     const volumes = () => fetch(`${this.apiUrl}/v3/project/volumes`);
     await until(async () => (await volumes()).status === 503, 'the API misses Redis');
@@ -137,6 +151,10 @@ export class MonitoredDaemon {
     await until(
       async () => (await this.metric('blockstore_exports_running', 'backend="thin"')) === 1,
       'it is exported',
+    );
+    await until(
+      async () => (await this.metric('blockstore_backend_allocated_bytes', 'backend="thin"')) !== undefined,
+      'Redis has the record of the backend again',
     );
   }
 
