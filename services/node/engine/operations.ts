@@ -37,6 +37,7 @@ import {
   releaseAddress,
   removeExport,
   removeStorage,
+  recordGrowth,
   resizeExport,
   withdrawExport,
 } from './steps.ts';
@@ -126,7 +127,7 @@ const extend: Operation = {
   queue: 'short',
   usesData: true,
   steps: [extendStorage, resizeExport],
-  undo: [],
+  undo: [recordGrowth],
   finish: 'finishExtend',
   fail: 'failExtend',
   handsBack: none,

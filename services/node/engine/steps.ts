@@ -3,7 +3,7 @@ import { asError, errors } from '../../../lib/errors.ts';
 import { type VolumeAttachments, afterDetach, isAttachedBy, rightsFor } from '../../../lib/models/attachment.ts';
 import { newChap } from '../../../lib/models/chap.ts';
 import { type VolumeState, isFilled } from '../../../lib/models/volume-state.ts';
-import { sizeInBytes } from '../../../lib/volume-size.ts';
+import { sizeInBytes, sizeOf } from '../../../lib/volume-size.ts';
 import { exportSpec, isExported, volumeSpec } from '../specs.ts';
 import { cloneImage, copyOrigin } from './copy-origin.ts';
 import type { Step, StepContext } from './operation.ts';
@@ -119,6 +119,16 @@ export const extendStorage: Step = {
     await driver.extendVolume(grown);
     await driver.labelVolume(grown);
     return { size: newSize };
+  },
+};
+
+/** Storage that a failed extension has grown stays so, and its record says it: hosts refuse a device of another size. */
+export const recordGrowth: Step = {
+  name: 'size',
+  run: async ({ volume: { id, size }, backend: { driver } }) => {
+    const found = (await driver.listVolumes()).find((one) => one.id === id);
+    const grown = found && sizeOf(found.sizeBytes);
+    return grown !== undefined && grown > size ? { size: grown } : {};
   },
 };
 

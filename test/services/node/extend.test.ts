@@ -79,6 +79,21 @@ test.serial('a failed extension gives its space back, and can be repeated', asyn
   await commands.delete(id, deadline);
 });
 
+test.serial(
+  'storage that a failed extension has grown is in the record with its size, and can be attached',
+  async (t) => {
+    const { id } = await commands.create(request, deadline);
+    driver.failOnce('labelVolume', errors.storageMissing(id, 'its storage'));
+    await t.throwsAsync(commands.extend(id, 2, deadline), { code: 'StorageMissing' });
+    t.like(await volumesOf(store).lookup(id), { size: 2, newSize: undefined, status: 'error_extending' });
+    t.is(await allocated(), 2 * GiB);
+    const attached = await commands.attach(id, { instanceId: 'i-1', mountpoint: '/dev/vdb', hosts: [] }, deadline);
+    t.like(attached, { size: 2, status: 'in-use', fault: undefined });
+    await commands.detach(id, deadline);
+    await commands.delete(id, deadline);
+  },
+);
+
 test.serial('while it grows, space counts, the same request joins, and another one waits its turn', async (t) => {
   const { id } = await commands.create(request, deadline);
   const goOn = driver.holdOnce('extendVolume');
