@@ -9,7 +9,7 @@ import { basename } from 'node:path';
 import { Command, Redis } from 'ioredis';
 import { Store } from '../../lib/redis/store.ts';
 import { SshConnection } from '../../lib/san/ssh-connection.ts';
-import { planSignal, planVariable } from './plan.ts';
+import { planSignal, planVariable, retrySuffix } from './plan.ts';
 import { Points } from './points.ts';
 
 type Original = (self: unknown, args: unknown[]) => unknown;
@@ -50,11 +50,12 @@ const noEffect =
   /^(hello|auth|client|select|info|config|ping|wait|(un)?subscribe|hgetall|h?get|hmget|zrange|zcard|exists|eval(sha)?)$/;
 
 function countRedis(points: Points): void {
-  // How often progress is written depends on time.
-  const isProgress = (change: unknown) => /"set":\{"progress":"\d+"\}/.test(String(change));
-  count(points, Store.prototype, 'run', ([script, change]) =>
-    isProgress(change) ? `script ${String(script)}, progress` : `script ${String(script)}`,
-  );
+  // How often progress and the retries of a step are written depends on time.
+  const suffixOf = (change: string) => {
+    if (/"set":\{"progress":"\d+"\}/.test(change)) return ', progress';
+    return /"attempts":"\d+"/.test(change) ? retrySuffix : '';
+  };
+  count(points, Store.prototype, 'run', ([script, change]) => `script ${String(script)}${suffixOf(String(change))}`);
   replace(
     Redis.prototype,
     'sendCommand',

@@ -27,6 +27,9 @@ export const traceFile = 'trace';
 /** Signal that makes a running daemon read its plan. */
 export const planSignal = 'SIGUSR2';
 
+/** At the end of the name of a change that notes the retry of a step. */
+export const retrySuffix = ', retry';
+
 const armed = 'armed';
 
 export function traceLine({ number, moment, turn, name }: Point): string {

@@ -7,7 +7,7 @@ import { volumesOf } from '../../lib/models/volume.ts';
 import { type Outcome, differences, outcomeAt, withVolumeParts } from './outcome.ts';
 import { clearGroups, withMembers } from './clear-groups.ts';
 import type { Place } from './place.ts';
-import { type Plan, type Point, pointsIn } from './plan.ts';
+import { type Plan, type Point, pointsIn, retrySuffix } from './plan.ts';
 import { Reports, reported } from './reports.ts';
 import { type Scene, bystander, makeAttached } from './scenes.ts';
 
@@ -32,7 +32,7 @@ const deadline = { deadlineMs: longestMs };
  * most one per report, and commands of Ceph, whose answers are kept for a second: some runs have one more than others.
  */
 const periodic =
-  /^(?:perl tc\.pl |script commit, progress|script repeat_report$|lvm [<>] (?:answer to )?vgcfgbackup|(?:start|end of) (?:rbd|rados|ceph) --id|(?:start|end of) ceph-conf )/;
+  /^(?:perl tc\.pl |script commit, (?:progress|retry)|script repeat_report$|lvm [<>] (?:answer to )?vgcfgbackup|(?:start|end of) (?:rbd|rados|ceph) --id|(?:start|end of) ceph-conf )/;
 /** Only in the first request of a daemon that needs it. */
 const oncePerDaemon = /^start perl launcher\.pl$/;
 const noPoint: Point = { number: 0, moment: 'before', name: '', turn: 0 };
@@ -58,8 +58,8 @@ export class Sweep {
     this.scene = scene;
   }
 
-  /** First step: determines the outcome without a crash, and the points. */
-  async rehearse(): Promise<Point[]> {
+  /** First step: determines the outcome without a crash, and the points. A step that is retried has some that come in no other run. */
+  async rehearse(tries = 3): Promise<Point[]> {
     const { place, scene } = this;
     await this.begin();
     if (!scene.idle) this.ignore = await this.idleEffects();
@@ -70,7 +70,7 @@ export class Sweep {
     this.expected = this.withVolumeParts((await outcomeAt(place)).lines);
     this.expectedData = await this.data();
     await this.clear();
-    return points;
+    return tries > 1 && points.some(({ name }) => name.endsWith(retrySuffix)) ? this.rehearse(tries - 1) : points;
   }
 
   /** Returns the faults of a crash at one point, with both kinds of repetition or one of them. */
